@@ -38,10 +38,10 @@ class FormatOptions:
     details: bool = False
 
 
-def format_options(*formats: str, has_out: bool = True, has_details: bool = False) -> Callable[[Command], Command]:
+def format_options(*formats: str, has_out: bool = True, details_help: str = "") -> Callable[[Command], Command]:
     """Give a command the options of `formats` (default: all) and --out, as one argument `options`.
 
-    `has_out` is false for commands with an --out of their own: the results directory. Reports of runs have details.
+    `has_out` is false for commands with an --out of their own. With `details_help` there is --details.
     """
 
     def decorate(command: Command) -> Command:
@@ -49,7 +49,7 @@ def format_options(*formats: str, has_out: bool = True, has_details: bool = Fals
         def call_with_options(*args: Any, **kwargs: Any) -> Any:
             chosen = {name: kwargs.pop(f"as_{name}") for name in formats or FORMAT_HELP}
             out = kwargs.pop("out") if has_out else None
-            details = kwargs.pop("details") if has_details else False
+            details = kwargs.pop("details") if details_help else False
             _check_exclusive(chosen)
             if out and not chosen.get("html"):
                 raise ConfigError("--out names the page that --html writes: give it with --html.")
@@ -57,8 +57,8 @@ def format_options(*formats: str, has_out: bool = True, has_details: bool = Fals
             return command(*args, options=FormatOptions(name, out, details), **kwargs)
 
         decorated = call_with_options
-        if has_details:
-            decorated = click.option("--details", is_flag=True, help=DETAILS_HELP)(decorated)
+        if details_help:
+            decorated = click.option("--details", is_flag=True, help=details_help)(decorated)
         if has_out:
             decorated = click.option("--out", type=click.Path(path_type=Path), help=OUT_HELP)(decorated)
         for name in reversed(formats or tuple(FORMAT_HELP)):

@@ -14,7 +14,7 @@ PAGE = "history.html"
 
 @click.command()
 @click.argument("directory", type=PATH, default=RESULTS, shell_complete=complete_results)
-@format_options()
+@format_options(details_help="Print long names in full; without it, a run has one line.")
 def history(directory: Path, options: FormatOptions) -> None:
     """List all results below a directory, and what changed.
 

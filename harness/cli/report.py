@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from harness.cli.formats import FormatOptions, format_options, print_results
+from harness.cli.formats import DETAILS_HELP, FormatOptions, format_options, print_results
 from harness.cli.parameters import complete_file, results_argument
 from harness.errors import ConfigError
 
 
 @click.command()
 @results_argument
-@format_options(has_details=True)
+@format_options(details_help=DETAILS_HELP)
 @click.option(
     "--beside",
     multiple=True,

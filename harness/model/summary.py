@@ -161,6 +161,12 @@ class EffectBrief(BaseModel):
     where: dict[str, str] = Field(default_factory=dict)
 
 
+class DoubtBrief(BaseModel):
+    """What a history needs of a doubt."""
+
+    kind: str
+
+
 class SummaryBrief(BaseModel):
     """The part of summary.json that a history shows; everything else is ignored, and may be of any version."""
 
@@ -172,6 +178,7 @@ class SummaryBrief(BaseModel):
     arms: dict[str, ArmBrief]
     comparisons: tuple[EffectBrief, ...] = ()
     main_effects: tuple[EffectBrief, ...] = ()
+    doubts: tuple[DoubtBrief, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

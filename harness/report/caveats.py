@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from harness.analysis.between_runs.reliability import UNRELIABLE
 from harness.experiment.schedule import Forecast
 from harness.model import (
     MACHINE_STATE,
@@ -55,7 +56,6 @@ CONTROL_SENTENCES: Mapping[Verdict | None, str] = {
 }
 MAX_LISTED_SESSIONS = 4  # sessions that are listed by number
 NOISE_DOUBTS = ("steal", "busy", "preempted", "pressure", "throttled", "frequency", "swap", "containers")
-UNRELIABLE = (MACHINE_STATE, OUT_OF_TIME)  # kinds of doubts that the warning repeats
 
 
 def validity_warnings(summary: Summary) -> list[str]:

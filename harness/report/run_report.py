@@ -14,11 +14,12 @@ from harness.report.figures.intervals import forest_figure
 from harness.report.format import format_minute
 from harness.report.overview import overview_of
 from harness.report.sections import run_sections
-from harness.report.sections.arm_table import NUMBERS_HEADING, arm_table
+from harness.report.sections.arm_table import arm_table
 from harness.report.sections.background import PageData, background_sections, layout_text
 from harness.report.sections.failures import application_note
 from harness.report.sections.ladder import ladder_note
 from harness.report.select import (
+    NUMBERS_HEADING,
     PROGRAM_NAME,
     headline_metric,
     identity_sentence,

@@ -20,6 +20,8 @@ from harness.report.cells import is_undecided_by_correction
 from harness.report.format import percent_interval
 
 PROGRAM_NAME = "barehop"
+NUMBERS_HEADING = "The numbers"  # of the section with the table of arms
+SCREEN_HEADING = "Which settings matter?"
 ELSEWHERE = "elsewhere"  # imported runs without a place
 P99 = 99.0
 MIN_GAIN = 1.1  # of interleaving, that is worth mentioning

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.model import MACHINE_STATE
 from tests.support.simulated_run import HOST
 
 OTHER_HOST = {**HOST, "cpus": {**HOST["cpus"], "online": "0-15"}}
@@ -46,11 +47,13 @@ def write_summary(
 
 
 def write_history(directory: Path) -> Path:
-    """Twelve runs on one host that change in the middle, with the kernel, and one on another host."""
+    """Twelve runs on one host that change with the kernel, one of them not reliable, and one run elsewhere."""
     for day in range(1, 13):
         percent = (-9.0 if day <= 6 else -6.0) + 0.1 * (day % 3)
         host = HOST if day <= 6 else {**HOST, "kernel": {**HOST["kernel"], "release": "6.13.0"}}
-        write_summary(directory / "baseline" / f"2026-05-{day:02}T10-00-00Z", percent, host=host, id=f"{day:02x}" * 8)
+        doubts = [{"kind": MACHINE_STATE, "seen": "An effect depends on it.", "advice": "Repeat."}] if day == 3 else []
+        place = directory / "baseline" / f"2026-05-{day:02}T10-00-00Z"
+        write_summary(place, percent, host=host, id=f"{day:02x}" * 8, doubts=doubts)
     write_summary(
         directory / "elsewhere", -1.0, host=OTHER_HOST, started="2026-05-20T08:00:00+00:00", valid=False, id="f" * 16
     )

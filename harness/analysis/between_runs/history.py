@@ -8,6 +8,7 @@ from pydantic import Field
 from scipy.special import stdtrit
 
 from harness.analysis.between_runs.hosts import RunOrigin, group_by_host
+from harness.analysis.between_runs.reliability import is_reliable
 from harness.analysis.contrasts.rates import shown_percent
 from harness.analysis.statistics.change_points import segments
 from harness.model import HEADLINE_METRICS, Interval, JsonModel
@@ -34,7 +35,7 @@ class RunContrast(JsonModel):
 
 
 class HistoryRun(JsonModel):
-    """A run in a line; `experiment` has its overrides."""
+    """A run in a line; `experiment` has its overrides. A run that is not valid is not `reliable` either."""
 
     directory: str
     started_utc: str
@@ -43,6 +44,7 @@ class HistoryRun(JsonModel):
     kernel: str = ""
     sessions: int
     valid: bool
+    reliable: bool
     id: str = ""
     contrasts: tuple[RunContrast, ...] = ()
 
@@ -100,6 +102,7 @@ def _history_run(brief: RunBrief, host: str) -> HistoryRun:
         kernel=str(brief.host.get("kernel", {}).get("release", "")),
         sessions=summary.sessions,
         valid=summary.valid,
+        reliable=is_reliable(summary),
         id=summary.id,
         contrasts=tuple(_contrasts(summary)),
     )

@@ -16,6 +16,7 @@ from harness.analysis.between_runs.effect_evidence import (
 )
 from harness.analysis.between_runs.fleet import Fleet, FleetHost
 from harness.analysis.between_runs.metadata import MetadataDifference
+from harness.analysis.between_runs.reliability import CONTROL, INVALID, unreliable_kinds
 from harness.analysis.contrasts.engine import VERDICT_WORDS
 from harness.analysis.statistics.group_sequential import single_look_error_rate
 from harness.analysis.statistics.intervals import CONFIDENCE
@@ -73,12 +74,13 @@ class PooledEffect(Effect):
 
 
 class PooledRun(JsonModel):
-    """A run of a host; `why` says why it is not valid."""
+    """A run of a host; `why` says why it is not valid. `doubts` are kinds: those that make a valid run unreliable."""
 
     directory: str
     started_utc: str
     sessions: int
     valid: bool
+    doubts: tuple[str, ...] = ()
     why: str = ""
     id: str = ""
 
@@ -145,6 +147,7 @@ def _pooled_host(host: FleetHost) -> PooledHost:
             started_utc=run.records[0].started_utc,
             sessions=run.summary.sessions,
             valid=run.summary.valid,
+            doubts=tuple(unreliable_kinds(run.summary)) if run.summary.valid else (),
             why="" if run.summary.valid else _faults(run),
             id=run.summary.id,
         )
@@ -156,9 +159,9 @@ def _pooled_host(host: FleetHost) -> PooledHost:
 def _faults(run: RunData) -> str:
     """Return the doubts that make a run invalid."""
     faults = [
-        f"{doubt.arm}: {doubt.seen}" if doubt.arm and doubt.kind != "control" else doubt.seen
+        f"{doubt.arm}: {doubt.seen}" if doubt.arm and doubt.kind != CONTROL else doubt.seen
         for doubt in run.summary.doubts
-        if doubt.kind in ("failed", "answers", "incomplete", "control")
+        if doubt.kind in (*INVALID, CONTROL)
     ]
     return " ".join(dict.fromkeys(faults))
 

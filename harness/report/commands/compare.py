@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.analysis.between_runs.changes import RunChange, RunComparison
 from harness.analysis.between_runs.metadata import MetadataDifference
+from harness.analysis.between_runs.reliability import UNRELIABLE
 from harness.model import HEADLINE_METRICS, METRICS, Comparison, Summary
 from harness.report import caveats
 from harness.report.answer import MAX_GROUPED, counted_answer, grouped_answer
@@ -101,7 +102,7 @@ def _level_sentences(comparison: RunComparison) -> list[str]:
 def _doubt_sentences(comparison: RunComparison) -> Iterator[str]:
     """Yield the kinds of doubts of each run that has any, without those that the warning explains."""
     for run, summary in enumerate(comparison.runs, start=1):
-        doubts = [fold for fold in caveats.group_doubts(summary) if fold.kind not in caveats.UNRELIABLE]
+        doubts = [fold for fold in caveats.group_doubts(summary) if fold.kind not in UNRELIABLE]
         kinds = [f"{fold.kind}{f' ({fold.where})' if fold.where else ''}" for fold in doubts]
         if kinds:
             yield f"Doubts of run {run}: {join_with_and(kinds)}."

@@ -1,16 +1,27 @@
-"""The gate of `barehop compare`: which changes break it, which pass it, and which it cannot decide."""
+"""The gate of `barehop compare`: which changes break it, which pass it, and which it cannot decide.
+
+A run that is not reliable decides nothing alone: its control limits what can be told, and a doubt about all of its
+numbers leaves every change from or to it undecided.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.between_runs.changes import RunChange, RunComparison
+from harness.analysis.between_runs.reliability import INVALID, UNRELIABLE
 from harness.errors import ConfigError, HarnessError, UndecidedError, raise_if_any
-from harness.model import METRICS
+from harness.model import METRICS, Summary
 from harness.report.cells import percent_cell
 from harness.report.document import Column, Row, Section, Table, TextCell
-from harness.report.format import percent_interval, percent_with_interval, pluralize, size_with_interval
-from harness.report.select import is_control
+from harness.report.format import (
+    format_significant,
+    percent_interval,
+    percent_with_interval,
+    pluralize,
+    size_with_interval,
+)
+from harness.report.select import control_comparisons, is_control
 
 GateState = Literal["pass", "fail", "undecided", "no verdict"]
 IfUndecided = Literal["pass", "fail", "skip"]
@@ -31,23 +42,25 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """A change, whether it passes the gate, and the same in a sentence."""
+    """A change, whether it passes the gate, and the same in a sentence; `doubt` is why the runs cannot decide it."""
 
     change: RunChange
     state: GateState
     text: str
+    doubt: str = ""
 
 
 def check_gate(comparison: RunComparison, gate: Gate) -> list[GateCheck]:
     """Return a check of each change in the metrics of the gate, without controls.
 
     A change fails if its whole 95 % interval lies above the limit: an arm that got slower by exactly the limit fails in
-    2.5 % of comparisons, an unchanged arm practically never. It is undecided if the limit lies in its interval. Changes
+    2.5 % of comparisons, an unchanged arm practically never. It is undecided if the limit lies in its interval, or so
+    near that a control in one of the runs differs by more, or if a run has a doubt about all of its numbers. Changes
     are relative to the reference arm, so a slowdown of both is not detected. Raise ConfigError if a run lacks a metric.
     """
     raise_if_any(_missing_metrics(comparison, gate.metrics), ConfigError)
     return [
-        _check(change, gate.percent)
+        _check(change, gate.percent, comparison.runs)
         for metric in gate.metrics
         for change in comparison.changes
         if change.metric == metric and not is_control(comparison.runs[0], change)
@@ -64,24 +77,42 @@ def _missing_metrics(comparison: RunComparison, metrics: Sequence[str]) -> Itera
                 yield f"There is no {METRICS[metric].label} to compare in run 1 and run {run}. {advice}"
 
 
-def _check(change: RunChange, percent: float) -> GateCheck:
+def _check(change: RunChange, percent: float, runs: Sequence[Summary]) -> GateCheck:
     """Return the check of a change. One without a verdict fails later: a failing service must not pass."""
     interval, metric = percent_interval(change), METRICS[change.metric]
     subject = f"Run {change.run}, {change.arm} compared with {change.against}"
     if change.verdict is None or interval is None:
         return GateCheck(change, "no verdict", f"{subject}, {metric.label}: no verdict. {change.why}")
+    size, distance = percent_with_interval(interval), min(abs(end - percent) for end in interval.ends)
+    undecided = f"{subject}: whether {metric.higher} than in run 1 by more than {percent:g} % is undecided: {size}."
+    doubt = _doubt(change, distance, runs)
+    if doubt or interval.low <= percent < interval.high:
+        return GateCheck(change, "undecided", f"{undecided} {doubt or 'More sessions would decide it.'}", doubt)
     if interval.low > percent:
         size = size_with_interval(interval)
         text = f"{subject}: {metric.higher} than in run 1 {size}, beyond the gate of {percent:g} %."
         return GateCheck(change, "fail", text)
-    size = percent_with_interval(interval)
-    if interval.high > percent:
-        text = (
-            f"{subject}: whether {metric.higher} than in run 1 by more than {percent:g} % is undecided: {size}. More "
-            "sessions would decide it."
-        )
-        return GateCheck(change, "undecided", text)
     return GateCheck(change, "pass", f"{subject}, {metric.label}: {size}, within the gate of {percent:g} %.")
+
+
+def _doubt(change: RunChange, distance: float, runs: Sequence[Summary]) -> str:
+    """Return why the runs cannot decide a change with its interval `distance` percent from the limit, or ""."""
+    sentences = []
+    for number in (1, change.run):
+        run = runs[number - 1]
+        if reasons := dict.fromkeys(doubt.seen for doubt in run.doubts if doubt.kind in (*UNRELIABLE, *INVALID)):
+            sentences.append(f"Run {number} is not {'reliable' if run.valid else 'valid'}. {' '.join(reasons)}")
+        if (off := _control_percent(run, change.metric)) > distance:
+            trust = f"trust no difference below {format_significant(off, 2)} %"
+            sentences.append(f"In run {number} the control could not be shown equal: {trust}.")
+    return " ".join(sentences)
+
+
+def _control_percent(run: Summary, metric: str) -> float:
+    """Return how far a control may be off in the metric, or else in the headline metric; 0 where controls are equal."""
+    controls = control_comparisons(run, metric) or control_comparisons(run)
+    intervals = [percent_interval(control) for control in controls if control.verdict != "equivalent"]
+    return max((abs(end) for interval in intervals if interval for end in interval.ends), default=0.0)
 
 
 def is_failure(check: GateCheck, gate: Gate) -> bool:
@@ -118,4 +149,5 @@ def gate_section(checks: Sequence[GateCheck], gate: Gate) -> Section:
     ]
     failures = sum(is_failure(check, gate) for check in checks)
     sentence = f"{pluralize(failures, 'failure')} in {pluralize(len(checks), 'check')}."
-    return Section(f"Gate of {gate.percent:g} %", [sentence], [Table("", columns, rows)])
+    doubts = dict.fromkeys(check.doubt for check in checks if check.doubt)
+    return Section(f"Gate of {gate.percent:g} %", [sentence, *doubts], [Table("", columns, rows)])

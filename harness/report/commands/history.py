@@ -24,14 +24,14 @@ from harness.report.document import (
 )
 from harness.report.figures.trends import contrast_of, trend_figure
 from harness.report.format import amount_interval, anchor_words, format_minute, format_percent, pluralize, verdict_word
-from harness.report.sections.arm_table import NUMBERS_HEADING
-from harness.report.sections.screening import SCREEN_HEADING
+from harness.report.select import NUMBERS_HEADING, SCREEN_HEADING
 
 MAX_LISTED = 2  # contrasts in the headline of a run
 MOST_OPEN_FIGURES = 12  # of more, each experiment's are folded
 DATE_LETTERS = 10
 MAX_LEFT_OUT = 5
 ID_DIGITS = 8  # of an id that the table shows
+YES_NO = {True: "yes", False: "no"}
 
 Group = tuple[str, str]  # experiment and host
 Series = tuple[str, str, str, str]  # experiment, host, contrast and metric, of which there is one trend
@@ -64,6 +64,7 @@ def _filters(history: History) -> list[Filter]:
         *(Filter(name, name, choices=values) for name, values in choices.items() if len(values) > 1),
         Filter("changed", "changed only", "checkbox"),
         Filter("valid", "valid only", "checkbox"),
+        Filter("reliable", "reliable only", "checkbox"),
         Filter("from", "from", "date"),
         Filter("to", "to", "date"),
     ]
@@ -74,7 +75,7 @@ def _facets(runs: Sequence[HistoryRun], *, is_changed: bool) -> Facets:
     return {
         "experiment": runs[0].experiment,
         "host": runs[0].host,
-        "changed": "yes" if is_changed else "no",
+        "changed": YES_NO[is_changed],
         "from": runs[-1].started_utc[:DATE_LETTERS],
         "to": runs[0].started_utc[:DATE_LETTERS],
     }
@@ -114,10 +115,11 @@ def _group_table(history: History, groups: dict[Group, list[HistoryRun]]) -> Tab
             TextCell(group[1], link=link),
             NumberCell(str(len(runs))),
             NumberCell(str(sum(not run.valid for run in runs))),
+            NumberCell(str(sum(run.valid and not run.reliable for run in runs))),
             NumberCell(str(changes) if trends else ""),
         ]
         rows.append(Row(cells, facets=_facets(runs, is_changed=changes > 0)))
-    columns = ("experiment", "host", "runs", "not valid", "changes")
+    columns = ("experiment", "host", "runs", "not valid", "not reliable", "changes")
     return Table("", list(map(Column, columns)), rows)
 
 
@@ -192,21 +194,32 @@ def _row_link(run: HistoryRun, contrast: RunContrast, start: str) -> str:
 def _run_table(history: History, start: str) -> Table:
     """Return a line for each run; the host is left out where there is only one."""
     has_hosts = len({run.host for run in history.runs}) > 1
-    columns = ["when (UTC)", "experiment", *(["host"] if has_hosts else []), "headline", "valid", "id"]
+    columns = [
+        Column("when (UTC)"),
+        Column("experiment", cut="middle"),
+        *([Column("host", cut="middle")] if has_hosts else []),
+        Column("headline", cut="list"),
+        *map(Column, ("reliable", "id")),
+    ]
     changed = {trend.runs[level.first] for trend in history.trends for level in trend.levels[1:]}
     rows = []
     for place, run in enumerate(history.runs):
         contrasts = _main_contrasts(run)
         link = _row_link(run, contrasts[0], start) if contrasts else ""
-        valid = "yes" if run.valid else "no"
         cells = [
             TextCell(format_minute(run.started_utc), link=_report_link(run, start)),
             *map(TextCell, [run.experiment, *([run.host] if has_hosts else [])]),
             TextCell(headline(run), link=link),
-            *map(TextCell, [valid, run.id[:ID_DIGITS]]),
+            *map(TextCell, [reliability_word(run), run.id[:ID_DIGITS]]),
         ]
-        rows.append(Row(cells, facets={**_facets([run], is_changed=place in changed), "valid": valid}))
-    return Table("", list(map(Column, columns)), rows)
+        standing = {"valid": YES_NO[run.valid], "reliable": YES_NO[run.reliable]}
+        rows.append(Row(cells, facets={**_facets([run], is_changed=place in changed), **standing}))
+    return Table("", columns, rows)
+
+
+def reliability_word(run: HistoryRun) -> str:
+    """Return whether the report of the run begins with a warning: `yes`, `no` or `not valid`."""
+    return YES_NO[run.reliable] if run.valid else "not valid"
 
 
 def headline(run: HistoryRun) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from harness.analysis.between_runs.metadata import MetadataDifference
 from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
+from harness.analysis.between_runs.reliability import UNRELIABLE
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import HEADLINE_METRICS, Comparison, Interval
 from harness.report.answer import MAX_DETAILED
@@ -123,6 +124,8 @@ def _warnings(pool: Pool) -> Iterator[str]:
         for run in host.runs:
             if not run.valid:
                 yield f"{host.name}: the run {run.directory} is not valid and is not pooled. {run.why}".rstrip()
+            if stated := [kind for kind in run.doubts if kind in UNRELIABLE]:
+                yield f"{host.name}: the run {run.directory} is not reliable ({join_with_and(stated)}), but pooled."
     for effect in asked_effects(pool.effects):
         yield from (_apart_sentence(effect, host) for host in effect.by_host if host.others)
     if pool.settings:
@@ -217,4 +220,6 @@ def _run_facts(pool: Pool) -> Iterator[Fact]:
         for run in host.runs:
             facts = [run.directory, f"{format_minute(run.started_utc)} UTC", pluralize(run.sessions, "session")]
             facts += [f"id {run.id}"] if run.id else []
-            yield host.name, ", ".join([*facts, *([] if run.valid else ["not valid"])])
+            facts += [] if run.valid else ["not valid"]
+            facts += [f"not reliable ({join_with_and(run.doubts)})"] if run.doubts else []
+            yield host.name, ", ".join(facts)

@@ -15,7 +15,6 @@ from harness.report.select import (
     main_comparisons,
 )
 
-NUMBERS_HEADING = "The numbers"  # of the section with this table
 MEASUREMENTS, COMPARISONS = "Measurements", "Comparisons"
 AGAINST = "against"
 ARM_COLUMNS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect
+from harness.analysis.between_runs.pool import HostEffect, Pool, PooledEffect, PooledHost
 from harness.analysis.contrasts.rates import shown_percent
 from harness.model import DESIGN_METRICS, HEADLINE_METRICS, METRICS, Interval
 from harness.report.cells import ABSENT, PERCENT, STAR_NOTE, select_columns, star_notes
@@ -150,8 +150,14 @@ def _host_table(pool: Pool, effects: Sequence[PooledEffect]) -> Table:
         cells = [_host_cell(effect, item) for effect, item in zip(effects, own, strict=True)]
         sessions = sum(run.sessions for run in host.runs)
         beside = [TextCell(values[place] or ABSENT) for _, values in facts]
-        rows.append(Row((TextCell(host.name), *cells, NumberCell(str(sessions)), *beside)))
+        rows.append(Row((TextCell(host.name, _doubts(host)), *cells, NumberCell(str(sessions)), *beside)))
     return Table(METRICS[effects[0].metric].title, columns, rows)
+
+
+def _doubts(host: PooledHost) -> str:
+    """Return why runs of the host are not reliable: `doubt: machine-state`."""
+    kinds = dict.fromkeys(kind for run in host.runs for kind in run.doubts)
+    return f"doubt: {join_with_and(list(kinds))}" if kinds else ""
 
 
 def _host_cell(effect: PooledEffect, item: HostEffect) -> Cell:

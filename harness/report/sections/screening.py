@@ -16,9 +16,8 @@ from harness.report.format import (
     verdict_counts,
     verdict_word,
 )
-from harness.report.select import effect_name, main_effects
+from harness.report.select import SCREEN_HEADING, effect_name, main_effects
 
-SCREEN_HEADING = "Which settings matter?"
 MAX_INTERACTIONS = 20  # interactions in the table
 SCREEN_NOTE = (
     "An effect is the difference between the mean of the arms with a level and the mean of the arms with the first "

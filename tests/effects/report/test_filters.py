@@ -46,6 +46,7 @@ def test_a_choice_hides_the_rest_and_is_in_the_address(page: Page, history: Path
     ("query", "runs", "headings"),
     [
         ("valid=yes", 12, ["Experiments", "Changes", "baseline on Example CPU 3000 CPUs 0-1", "Runs"]),
+        ("reliable=yes", 11, ["Experiments", "Changes", "baseline on Example CPU 3000 CPUs 0-1", "Runs"]),
         ("host=Example+CPU+3000+CPUs+0-15", 1, ["Experiments", "Runs"]),
         ("from=2026-05-11", 3, ["Experiments", "baseline on Example CPU 3000 CPUs 0-1", "Runs"]),
         ("from=2026-06-01", 0, []),

@@ -8,8 +8,17 @@ import pytest
 
 from harness.analysis.between_runs.changes import RunComparison, RunData, compare_runs
 from harness.errors import ConfigError, HarnessError, UndecidedError
-from harness.model import VisitRow
-from harness.report.commands.gate import Gate, GateCheck, IfUndecided, check_gate, gate_error, gate_remarks
+from harness.model import MACHINE_STATE, OUT_OF_TIME, Doubt, Verdict, VisitRow
+from harness.report.commands.gate import (
+    Gate,
+    GateCheck,
+    IfUndecided,
+    check_gate,
+    gate_error,
+    gate_remarks,
+    gate_section,
+)
+from harness.report.select import is_control
 from tests.support.comparable_runs import run_data
 
 BASE = run_data()
@@ -139,3 +148,63 @@ def test_instructions_are_compared_where_perf_counted_them() -> None:
 def test_a_gate_that_would_check_nothing_is_refused(metric: str, advice: str) -> None:
     with pytest.raises(ConfigError, match=f"There is no {metric}.* in run 1 and run 2.*{advice}"):
         check_gate(compare_runs([BASE, SLOWER], (metric,)), gate(2, metrics=(metric,)))
+
+
+SEEN = "An effect depends on the machine's state. In 7 of 25 sessions the machine was 17 % slower."
+
+
+def with_doubt(run: RunData, kind: str) -> RunData:
+    doubt = Doubt(kind=kind, seen=SEEN, advice="Repeat the run.")
+    return replace(run, summary=run.summary.model_copy(update={"doubts": (doubt,)}))
+
+
+@pytest.mark.parametrize("kind", [MACHINE_STATE, OUT_OF_TIME])
+@pytest.mark.parametrize("percent", [5, 15])
+def test_a_run_that_is_not_reliable_decides_no_gate_and_is_told_why(kind: str, percent: float) -> None:
+    for number, runs in ((1, [with_doubt(BASE, kind), SLOWER]), (2, [BASE, with_doubt(SLOWER, kind)])):
+        checks = check_gate(compare_runs(runs), gate(percent))
+
+        assert {check.state for check in checks} == {"undecided"}
+        assert gate_error(checks, gate(percent)) is None
+        assert type(gate_error(checks, gate(percent, "skip"))) is UndecidedError
+        remarks = gate_remarks(checks, gate(percent))
+        assert all(" % is undecided: " in text and f"Run {number} is not reliable. {SEEN}" in text for text in remarks)
+        assert f"Run {number} is not reliable. {SEEN}" in gate_section(checks, gate(percent)).sentences
+
+
+def with_control(run: RunData, verdict: Verdict, percent: float) -> RunData:
+    """The run with another result of its control, 1 % to either side."""
+    ends = {"percent": percent, "percent_low": percent - 1, "percent_high": percent + 1}
+    comparisons = tuple(
+        effect.model_copy(update={"verdict": verdict, **ends}) if is_control(run.summary, effect) else effect
+        for effect in run.summary.comparisons
+    )
+    return replace(run, summary=run.summary.model_copy(update={"comparisons": comparisons}))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "percent", "states"),
+    [
+        ("equivalent", 9.0, {"fail", "pass"}),
+        ("undecided", 0.5, {"fail", "pass"}),
+        ("undecided", 9.0, {"undecided"}),
+        ("slower", 9.0, {"undecided"}),
+    ],
+)
+def test_a_control_that_could_not_be_shown_equal_limits_what_a_gate_decides(
+    verdict: Verdict, percent: float, states: set[str]
+) -> None:
+    checks = check_gate(compare_runs([BASE, with_control(SLOWER, verdict, percent)]), gate(5))
+
+    assert {check.state for check in checks} == states
+    sentence = "In run 2 the control could not be shown equal: trust no difference below 10 %."
+    assert all((sentence in check.text) == (check.state == "undecided") for check in checks)
+
+
+def test_an_arm_that_fails_breaks_the_gate_also_in_a_run_with_a_doubt() -> None:
+    failing = with_doubt(run_data("results/2", rounds=36, failures={"uds-dir": 3}), MACHINE_STATE)
+
+    checks = check_gate(compare_runs([BASE, failing]), gate(1000))
+
+    assert {check.change.arm: check.state for check in checks} == {"uds-tmpfs": "undecided", "uds-dir": "no verdict"}
+    assert failures(checks, gate(1000)).startswith("Run 2, uds-dir compared with tcp")

@@ -1,12 +1,13 @@
 """What the report of a fleet says, in words and figures."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from harness.analysis.between_runs.fleet import form_fleet
 from harness.analysis.between_runs.pool import Pool, pool_fleet
-from harness.model import Interval
+from harness.model import MACHINE_STATE, Doubt, Interval
 from harness.report.commands.pool import pool_report
 from harness.report.document import Points, Report
 from harness.report.html.page import render_page
@@ -124,3 +125,18 @@ def test_settings_that_differ_are_a_warning() -> None:
     slowed = run_data("fleet/slowed", rounds=33, host=facts(9), paths={"tcp": "/spike/30"})
 
     assert text_of(pool(slowed)).startswith("The settings of the arms differ between the runs: arms.tcp.path.")
+
+
+def test_a_host_with_a_run_that_is_not_reliable_has_its_doubt_beside_it() -> None:
+    run = run_data("fleet/steady", rounds=33, host=facts(9))
+    doubt = Doubt(kind=MACHINE_STATE, seen="An effect depends on the machine's state.", advice="Repeat the run.")
+    doubtful = replace(run, summary=run.summary.model_copy(update={"doubts": (*run.summary.doubts, doubt)}))
+
+    pooled = pool(doubtful)
+    (host,) = [host for host in pooled.hosts if host.name == "steady"]
+    text = text_of(pooled)
+
+    assert host.runs[0].doubts[0] == MACHINE_STATE
+    assert text.startswith("steady: the run fleet/steady is not reliable (machine-state), but pooled.")
+    assert "doubt: machine-state" in text
+    assert text.count("not reliable (machine-state") == 2, "in the first line, and where the runs are listed"

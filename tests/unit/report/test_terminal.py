@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.between_runs.reliability import is_reliable
 from harness.model import Design, Summary
+from harness.model.summary import SummaryBrief
+from harness.report.caveats import reliability_warning
 from harness.report.document import Column, NumberCell, Report, Row, Section, Table, TextCell
 from harness.report.text import terminal
 from tests.support.run_reports import render_terminal
@@ -39,6 +42,30 @@ def test_only_commands_and_paths_are_longer_than_the_line(case: str, width: int)
     too_long = [line for line in lines if len(line) > width and "results/" not in line]
 
     assert not too_long
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("case", CASES)
+def test_no_word_breaks(case: str, width: int) -> None:
+    narrow, wide = (words(render_terminal(summary(case), Design(), width=room)) for room in (width, 1000))
+
+    assert narrow <= wide
+
+
+def words(text: str) -> set[str]:
+    return {word.strip("(),") for word in text.replace("─", " ").split()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_is_reliable_where_its_report_begins_with_no_warning(case: str) -> None:
+    seen = summary(case)
+
+    assert is_reliable(seen) == (reliability_warning(seen) == "")
+    assert is_reliable(SummaryBrief.model_validate_json(seen.model_dump_json())) == is_reliable(seen)
+
+
+def test_there_are_reliable_and_unreliable_runs() -> None:
+    assert {is_reliable(summary(case)) for case in CASES} == {True, False}
 
 
 @pytest.mark.parametrize("case", CASES)

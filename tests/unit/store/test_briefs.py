@@ -10,7 +10,7 @@ import pytest
 
 from harness.analysis.between_runs.history import History, history_of
 from harness.errors import ConfigError
-from harness.report.commands.history import headline, history_report
+from harness.report.commands.history import headline, history_report, reliability_word
 from harness.report.html.page import render_page
 from harness.report.text.markdown import render_markdown
 from harness.report.text.terminal import render_terminal
@@ -140,3 +140,64 @@ def test_the_headline_of_many_contrasts_is_their_number_by_verdict(results: Path
     assert headline(run) == "uds-tmpfs -8.9 %"
     many = run.model_copy(update={"contrasts": run.contrasts[1:] * 3})
     assert headline(many) == "3 faster"
+
+
+def two_contrasts(percent: float) -> list[dict[str, object]]:
+    interval = {"percent": percent, "percent_low": percent - 0.5, "percent_high": percent + 0.5}
+    pair = {"against": "tcp", "metric": "latency", "verdict": "faster"}
+    return [{"arm": arm, **pair, **interval} for arm in ("uds-tmpfs", "uds-dir")]
+
+
+def runs_table(directory: Path, width: int, *, details: bool) -> list[str]:
+    """The lines of the table of runs, without its head."""
+    text = render_terminal(history_report(read_history(directory)), width=width, details=details)
+    return text.partition("\nRuns\n")[2].partition("\n\n")[0].splitlines()[2:]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_run_has_one_line_however_long_its_overrides_are(tmp_path: Path, width: int) -> None:
+    for number in (1, 2):
+        overrides = ["arm.upstream_keepalive=16", f"design.sessions={number}"]
+        write_summary(tmp_path / f"run-{number}", -9.0, overrides=overrides, comparisons=two_contrasts(-9.0))
+
+    lines = runs_table(tmp_path, width, details=False)
+
+    assert len(lines) == 2
+    for number, line in enumerate(lines, start=1):
+        assert len(line) <= width
+        assert "…" in line
+        assert f"={number}  uds-tmpfs -9.0 %, " in line, "both ends of the experiment are there, and whole items"
+    assert ("uds-dir -9.0 %" in lines[0]) == (width == 100)
+
+
+def test_details_and_other_formats_have_the_whole_experiment(tmp_path: Path) -> None:
+    write_summary(tmp_path / "run", -9.0, overrides=["arm.upstream_keepalive=16", "design.sessions=8"])
+    experiment = "baseline --set arm.upstream_keepalive=16 --set design.sessions=8"
+    history = read_history(tmp_path)
+
+    assert experiment in " ".join(runs_table(tmp_path, 200, details=True))
+    assert history.runs[0].experiment == experiment
+    assert experiment in render_page(history_report(history))
+    assert experiment in render_markdown(history_report(history)).replace("\\", "")
+
+
+def test_a_run_that_depends_on_the_state_of_the_machine_is_not_reliable(results: Path) -> None:
+    history = read_history(results)
+
+    assert [run.reliable for run in history.runs] == [number not in (2, 12) for number in range(13)]
+    assert [reliability_word(history.runs[place]) for place in (1, 2, 12)] == ["yes", "no", "not valid"]
+    (line,) = [line for line in runs_table(results, 100, details=False) if line.startswith("2026-05-03")]
+    assert line.split()[-2:] == ["no", "03030303"]
+    page = render_page(history_report(history, str(results)))
+    assert page.count("<td>no</td>") == 1
+
+
+@pytest.mark.parametrize(("verdict", "is_reliable"), [("equivalent", True), ("undecided", False), (None, True)])
+def test_a_run_whose_control_could_not_be_shown_equal_is_not_reliable(
+    tmp_path: Path, verdict: str | None, *, is_reliable: bool
+) -> None:
+    control = {"arm": "control", "against": "tcp", "metric": "latency", "verdict": verdict}
+    comparisons = [*two_contrasts(-9.0), control | {"percent": 0.1, "percent_low": -2.0, "percent_high": 2.2}]
+    write_summary(tmp_path / "run", -9.0, comparisons=comparisons)
+
+    assert [run.reliable for run in read_history(tmp_path).runs] == [is_reliable]
