@@ -11,6 +11,7 @@ from harness.report.document import Column, Fact, NumberCell, Overview, Row, Tab
 from harness.report.figures.style import reference_name
 from harness.report.format import format_us_amount, join_with_and, percent_interval, percent_with_interval, pluralize
 from harness.report.sections.arm_table import AGAINST, arm_table
+from harness.report.sections.failures import application_place
 from harness.report.sections.profile import code_sentence
 from harness.report.sections.screening import main_effect_table, screen_answer
 from harness.report.sections.why import counter_change, shown_explanations
@@ -27,6 +28,7 @@ MOST_ROWS = 10  # of the table: the screen also has the answer, the reasons and 
 MOST_GROUPED_ROWS = 6  # with a line between groups of arms
 MOST_COUNTERS = 2  # that the reasons name
 SHOWN_COLUMNS = ("ms/request", "p99 ms", "CPU us", AGAINST, "difference", "verdict")
+CONNECTION_SETTINGS = {"upstream_keepalive", "chain", "url"}  # without them, nginx connects for each request
 SPARE_COLUMNS = ("p99 ms", "CPU us")  # of a long table where the terminal is narrow
 
 
@@ -57,10 +59,21 @@ def _certainty(summary: Summary, design: Design | None, left_out: int) -> list[s
     ]
     return [
         " ".join([*controls, caveats.effort_clause(summary), caveats.precision_sentence(summary, design)]).strip(),
-        *filter(None, [caveats.budget_sentence(summary)]),
+        *filter(None, [caveats.budget_sentence(summary), _subject_sentence(summary)]),
         *(summary.unseen[-2:] if design and design.profile and not summary.profiles else ()),  # functions, waiting
         *([f"{pluralize(left_out, 'more row')} with smaller differences."] if left_out else []),
     ]
+
+
+def _subject_sentence(summary: Summary) -> str:
+    """Return `Measured: app.py in ~/shop, page /items, ...`; empty for many arms, several applications or pages."""
+    paths = {arm.settings.get("path", "/") for arm in summary.arms.values()}
+    if len(summary.applications) != 1 or len(paths) > 1 or len(summary.arms) > MOST_GROUPED_ROWS:
+        return ""
+    parts = [f"Measured: {application_place(summary.applications[0])}, page {paths.pop()}"]
+    if not any(CONNECTION_SETTINGS & arm.settings.keys() for arm in summary.arms.values()):
+        parts.append("without upstream keep-alive (barehop run keepalive)")
+    return f"{', '.join(parts)}."
 
 
 def _size(effect: MainEffect) -> float:

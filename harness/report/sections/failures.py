@@ -32,11 +32,16 @@ def application_note(summary: Summary) -> str:
     return f"Application: {'; '.join(texts)}." if texts else ""
 
 
-def _application_text(application: ApplicationFile) -> str:
+def application_place(application: ApplicationFile) -> str:
+    """Return `app/main.py of barehop` or `shop.py in ~/shop`."""
     place = f"in {application.directory}" if application.directory else "of barehop"
+    return f"{application.file or application.app} {place}"
+
+
+def _application_text(application: ApplicationFile) -> str:
     if not application.file:
-        return f"{application.app} {place} (file unknown)"
-    return f"{application.file} {place} ({application.app}, SHA-256 {application.sha256[:HASH_DIGITS]})"
+        return f"{application_place(application)} (file unknown)"
+    return f"{application_place(application)} ({application.app}, SHA-256 {application.sha256[:HASH_DIGITS]})"
 
 
 def failure_sections(summary: Summary) -> list[Section]:

@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.why.explain import add_causes
 from harness.cli.formats import report_text
 from harness.experiment.read import read_experiment
-from harness.model import Design, Doubt, Summary
+from harness.model import ApplicationFile, ArmSummary, Design, Doubt, Summary
 from harness.report.run_report import report_of
 from harness.report.text.terminal import render_terminal
 from tests.support.simulated_run import run_of
@@ -46,6 +46,26 @@ def test_an_overview_reads_as_expected(case: str, golden: Callable[[Path, str], 
 @pytest.mark.parametrize("case", CASES)
 def test_every_overview_fits_one_screen(case: str) -> None:
     assert overview(summary(case)).count("\n") <= LINES_OF_A_SCREEN
+
+
+def test_an_overview_names_the_application_its_page_and_that_connections_are_not_kept() -> None:
+    run = summary("baseline")
+    file = ApplicationFile(app="shop:app", directory="~/shop", file="shop.py", sha256="", arms=tuple(run.arms))
+    items = {
+        name: arm.model_copy(update={"settings": {**arm.settings, "path": "/items"}}) for name, arm in run.arms.items()
+    }
+    kept = {
+        name: arm.model_copy(update={"settings": {**arm.settings, "upstream_keepalive": 16}})
+        for name, arm in items.items()
+    }
+
+    def measured(arms: dict[str, ArmSummary], files: int = 1) -> str:
+        text = overview(run.model_copy(update={"arms": arms, "applications": (file,) * files}))
+        return " ".join(text.partition("Measured: ")[2].partition(".\n")[0].split())
+
+    assert measured(items) == "shop.py in ~/shop, page /items, without upstream keep-alive (barehop run keepalive)"
+    assert measured(kept) == "shop.py in ~/shop, page /items"
+    assert measured(items, files=2) == ""
 
 
 def test_a_run_of_many_arms_fits_one_screen_too_with_the_largest_differences() -> None:
