@@ -47,7 +47,7 @@ PLUGIN_FOLDERS = (
     "harness/load/tools",
     "harness/testbed/transports",
 )
-MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 350, 46_870, 80
+MOST_FILES, MOST_LINES, LEAST_MEDIAN_LINES = 350, 46_880, 80
 MOST_ENTRIES, LEAST_LINES, MOST_FUNCTION_LINES = 14, 15, 40
 PARTICIPLES = {
     "asked", "arranged", "averaged", "begun", "booted", "bound", "broken", "built", "called", "checked",

@@ -20,6 +20,7 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 UNIT = re.compile(r"\b(us|ms|s)\b|%")
 LONGEST_README = 180  # lines
 OUTSIDE = re.compile(r"<script|href|url\(|@import|var\(|data:")
+BLOCK = re.compile(r"^<!-- (?!end of )(\S+) -->\n(.*?)^<!-- end of \1 -->$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,12 @@ def test_the_readme_has_the_published_numbers_and_stays_short(results: Results) 
     readme = README.read_text(encoding="utf-8")
     assert fill_readme(readme, results) == readme
     assert len(readme.splitlines()) <= LONGEST_README
+
+
+def test_no_block_of_the_readme_is_empty() -> None:
+    blocks = BLOCK.findall(README.read_text(encoding="utf-8"))
+    assert {name for name, _ in blocks} >= {"screen", "forest", "methods", "headline", "ladder", "code", "write-up"}
+    assert [name for name, text in blocks if not text.strip()] == []
 
 
 def test_the_readme_shows_every_picture_and_no_other() -> None:
