@@ -73,7 +73,7 @@ def test_an_interrupted_run_reports_what_it_has(tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
     count = finished(tmp_path / "out")
     assert 1 <= count < 30
-    assert f"Only {count} of 30 sessions" in ended.out
+    assert f"Only {count} of 30 sessions" in " ".join(ended.out.split())
     assert "run --resume" in ended.out
     assert Summary.model_validate_json((tmp_path / "out/summary.json").read_bytes()).sessions == count
 
